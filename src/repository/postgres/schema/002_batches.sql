@@ -1,12 +1,13 @@
 -- Version 2: a batch takes fewer statements of the server, and what retention deletes one call.
 
 -- As write_v1, but for what the process knows of the lists and says: how many of `created` have ended
--- (`ended`), whether anything else does (`ends`), whether a start defines the retention of its
--- workflow (`defines`), and whether a step is reused of which the number is to be looked up (`reuses`). Executions go where they belong and are counted here, which costs less than what
--- the triggers of all executions look for; and what comes of nearly every call is one statement.
+-- (`ended`), whether anything else does (`ends`), whether a start defines the retention of its workflow
+-- (`defines`), and whether a step is reused of which the number is to be looked up (`reuses`).
+-- Executions go where they belong and are counted here, which costs less than what the triggers of all
+-- executions look for; and what comes of nearly every call is one statement.
 CREATE FUNCTION write_v2(
   me bigint, number bigint, last bigint, ended bigint, ends boolean, defines boolean,
-  reuses boolean,   created created_v1[], steps created_step_v1[],
+  reuses boolean, created created_v1[], steps created_step_v1[],
   changed changed_v1[], changed_steps changed_step_v1[], handlers handler_v1[],
   attempts attempt_v1[], output output_v1[], OUT seqs bigint[], OUT chunks bigint[]
 ) LANGUAGE plpgsql
@@ -15,36 +16,42 @@ SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 SET plan_cache_mode = force_generic_plan SET jit = off
 AS $$
 DECLARE
-  found_rows bigint;
-  has_retention boolean;
-  has_pinned boolean;
-  retained text[] := '{}';
-BEGIN
   -- This transaction gets its number before it reads what is kept: others wait for it by that
   -- (`policies::move_some`).
-  PERFORM pg_current_xact_id();
-  SELECT EXISTS (SELECT 1 FROM wfx.workflow_retention),
-      EXISTS (SELECT 1 FROM wfx.workflow_pinned_counts)
-    INTO has_retention, has_pinned;
-  -- What counts apart is counted in rows that others change as well.
-  IF (ended > 0 OR ends) AND (has_retention OR has_pinned) THEN
+  own_number xid8 := pg_current_xact_id();
+  has_more boolean := cardinality(changed) + cardinality(changed_steps) + cardinality(handlers)
+    + cardinality(attempts) + cardinality(output) > 0;
+  found_rows bigint;
+  has_retention boolean;
+  counts_apart boolean;
+  retained text[] := '{}';
+BEGIN
+  has_retention := EXISTS (SELECT 1 FROM wfx.workflow_retention);
+  -- What counts apart is counted in rows that others change as well. What is made here is not pinned.
+  -- (A query within a condition is run whatever stands before it.)
+  counts_apart := has_retention AND (ended > 0 OR ends);
+  IF ends AND NOT has_retention THEN
+    counts_apart := EXISTS (SELECT 1 FROM wfx.workflow_pinned_counts);
+  END IF;
+  IF counts_apart THEN
     PERFORM pg_advisory_xact_lock(2003204097);
   END IF;
   IF has_retention THEN
     retained := ARRAY(SELECT workflow_id FROM wfx.workflow_retention
       WHERE keep IS NOT NULL OR success_us IS NOT NULL OR failed_us IS NOT NULL);
   END IF;
-  IF defines AND EXISTS (
-    SELECT 1 FROM unnest(created) AS c
+  IF defines THEN
+    PERFORM 1 FROM unnest(created) AS c
       LEFT JOIN wfx.workflow_retention AS r ON r.workflow_id = c.workflow_id
     WHERE c.own_retention IS NOT NULL AND (r.keep IS DISTINCT FROM c.keep
-      OR r.success_us IS DISTINCT FROM c.success_us OR r.failed_us IS DISTINCT FROM c.failed_us)
-  ) THEN
-    RAISE EXCEPTION 'the retention of a workflow is to be stored' USING ERRCODE = 'WFX02';
+      OR r.success_us IS DISTINCT FROM c.success_us OR r.failed_us IS DISTINCT FROM c.failed_us);
+    IF FOUND THEN
+      RAISE EXCEPTION 'the retention of a workflow is to be stored' USING ERRCODE = 'WFX02';
+    END IF;
   END IF;
 
   chunks := '{}';
-  IF cardinality(output) > 0 THEN
+  IF has_more THEN
     chunks := ARRAY(SELECT nextval('wfx.workflow_output_chunk_seq')
       FROM generate_series(1, cardinality(output)));
   END IF;
@@ -120,73 +127,75 @@ BEGIN
       WHERE own.workflow_id = r.workflow_id;
   END IF;
 
-  IF cardinality(changed) > 0 THEN
-    UPDATE wfx.workflow_executions AS e SET status = c.status, started_at = c.started_at,
-        completed_at = c.completed_at, updated_at = c.updated_at,
-        steps_completed = c.steps_completed, owner = c.owner, error = c.error,
-        completion_number =
-          CASE WHEN c.completed_at IS NOT NULL THEN nextval('wfx.completions') END,
-        outcome = coalesce(e.outcome, c.outcome), steps_failed = c.steps_failed,
-        steps_skipped = c.steps_skipped
-      FROM unnest(changed) AS c
-      WHERE e.seq = c.seq AND e.completed_at IS NULL
-        AND e.owner IS NOT DISTINCT FROM c.owner_before AND e.execution_id = c.execution_id
-        AND (e.concurrency_group IS NULL OR e.status <> 'pending' OR c.status <> 'running');
-    GET DIAGNOSTICS found_rows = ROW_COUNT;
-    IF found_rows <> cardinality(changed) THEN
-      RAISE EXCEPTION 'an execution is not as expected' USING ERRCODE = 'WFX02';
+  IF has_more THEN
+    IF cardinality(changed) > 0 THEN
+      UPDATE wfx.workflow_executions AS e SET status = c.status, started_at = c.started_at,
+          completed_at = c.completed_at, updated_at = c.updated_at,
+          steps_completed = c.steps_completed, owner = c.owner, error = c.error,
+          completion_number =
+            CASE WHEN c.completed_at IS NOT NULL THEN nextval('wfx.completions') END,
+          outcome = coalesce(e.outcome, c.outcome), steps_failed = c.steps_failed,
+          steps_skipped = c.steps_skipped
+        FROM unnest(changed) AS c
+        WHERE e.seq = c.seq AND e.completed_at IS NULL
+          AND e.owner IS NOT DISTINCT FROM c.owner_before AND e.execution_id = c.execution_id
+          AND (e.concurrency_group IS NULL OR e.status <> 'pending' OR c.status <> 'running');
+      GET DIAGNOSTICS found_rows = ROW_COUNT;
+      IF found_rows <> cardinality(changed) THEN
+        RAISE EXCEPTION 'an execution is not as expected' USING ERRCODE = 'WFX02';
+      END IF;
     END IF;
-  END IF;
 
-  IF cardinality(changed_steps) > 0 THEN
-    UPDATE wfx.workflow_execution_steps AS s SET status = c.status, started_at = c.started_at,
-        completed_at = c.completed_at, duration_ms = c.duration_ms, attempt = c.attempt,
-        exit_code = c.exit_code, error = c.error, outputs = c.outputs, skip_reason = c.skip_reason
-      FROM unnest(changed_steps) AS c
-      WHERE s.seq = c.seq AND s.position = c.position AND s.status IN ('pending', 'running');
-    GET DIAGNOSTICS found_rows = ROW_COUNT;
-    IF found_rows <> cardinality(changed_steps) THEN
-      RAISE EXCEPTION 'a step is not as expected' USING ERRCODE = 'WFX02';
+    IF cardinality(changed_steps) > 0 THEN
+      UPDATE wfx.workflow_execution_steps AS s SET status = c.status, started_at = c.started_at,
+          completed_at = c.completed_at, duration_ms = c.duration_ms, attempt = c.attempt,
+          exit_code = c.exit_code, error = c.error, outputs = c.outputs, skip_reason = c.skip_reason
+        FROM unnest(changed_steps) AS c
+        WHERE s.seq = c.seq AND s.position = c.position AND s.status IN ('pending', 'running');
+      GET DIAGNOSTICS found_rows = ROW_COUNT;
+      IF found_rows <> cardinality(changed_steps) THEN
+        RAISE EXCEPTION 'a step is not as expected' USING ERRCODE = 'WFX02';
+      END IF;
     END IF;
-  END IF;
 
-  IF cardinality(handlers) > 0 THEN
-    INSERT INTO wfx.workflow_execution_handlers AS stored (seq, position, handler_name, kind, status,
-        started_at, completed_at, duration_ms, attempt, exit_code, skip_reason, error, outputs)
-      SELECT CASE WHEN h.seq < 0 THEN seqs[-h.seq] ELSE h.seq END, h.position, h.handler_name,
-        h.kind, h.status, h.started_at, h.completed_at, h.duration_ms, h.attempt, h.exit_code,
-        h.skip_reason, h.error, h.outputs
-      FROM unnest(handlers) AS h
-      ON CONFLICT (seq, position) DO UPDATE SET status = excluded.status,
-        started_at = excluded.started_at, completed_at = excluded.completed_at,
-        duration_ms = excluded.duration_ms, attempt = excluded.attempt,
-        exit_code = excluded.exit_code, skip_reason = excluded.skip_reason, error = excluded.error,
-        outputs = excluded.outputs
-      WHERE stored.status IN ('pending', 'running', excluded.status);
-    GET DIAGNOSTICS found_rows = ROW_COUNT;
-    IF found_rows <> cardinality(handlers) THEN
-      RAISE EXCEPTION 'a handler is not as expected' USING ERRCODE = 'WFX02';
+    IF cardinality(handlers) > 0 THEN
+      INSERT INTO wfx.workflow_execution_handlers AS stored (seq, position, handler_name, kind, status,
+          started_at, completed_at, duration_ms, attempt, exit_code, skip_reason, error, outputs)
+        SELECT CASE WHEN h.seq < 0 THEN seqs[-h.seq] ELSE h.seq END, h.position, h.handler_name,
+          h.kind, h.status, h.started_at, h.completed_at, h.duration_ms, h.attempt, h.exit_code,
+          h.skip_reason, h.error, h.outputs
+        FROM unnest(handlers) AS h
+        ON CONFLICT (seq, position) DO UPDATE SET status = excluded.status,
+          started_at = excluded.started_at, completed_at = excluded.completed_at,
+          duration_ms = excluded.duration_ms, attempt = excluded.attempt,
+          exit_code = excluded.exit_code, skip_reason = excluded.skip_reason, error = excluded.error,
+          outputs = excluded.outputs
+        WHERE stored.status IN ('pending', 'running', excluded.status);
+      GET DIAGNOSTICS found_rows = ROW_COUNT;
+      IF found_rows <> cardinality(handlers) THEN
+        RAISE EXCEPTION 'a handler is not as expected' USING ERRCODE = 'WFX02';
+      END IF;
     END IF;
-  END IF;
 
-  IF cardinality(attempts) > 0 THEN
-    INSERT INTO wfx.workflow_execution_attempts (seq, position, attempt, status, started_at,
-        completed_at, duration_ms, exit_code, stdout_bytes, stderr_bytes, error, stdout, stderr)
-      SELECT CASE WHEN a.seq < 0 THEN seqs[-a.seq] ELSE a.seq END, a.position, a.attempt, a.status,
-        a.started_at, a.completed_at, a.duration_ms, a.exit_code, a.stdout_bytes, a.stderr_bytes,
-        a.error, a.stdout, a.stderr
-      FROM unnest(attempts) AS a;
-  END IF;
+    IF cardinality(attempts) > 0 THEN
+      INSERT INTO wfx.workflow_execution_attempts (seq, position, attempt, status, started_at,
+          completed_at, duration_ms, exit_code, stdout_bytes, stderr_bytes, error, stdout, stderr)
+        SELECT CASE WHEN a.seq < 0 THEN seqs[-a.seq] ELSE a.seq END, a.position, a.attempt, a.status,
+          a.started_at, a.completed_at, a.duration_ms, a.exit_code, a.stdout_bytes, a.stderr_bytes,
+          a.error, a.stdout, a.stderr
+        FROM unnest(attempts) AS a;
+    END IF;
 
-  IF cardinality(output) > 0 THEN
-    INSERT INTO wfx.workflow_output (chunk, seq, position, attempt, own_stdout, own_stderr,
-        all_stdout, all_stderr, end_stdout, end_stderr, stdout, stderr, first, ends, began_us,
-        ended_us, size, data)
-      SELECT chunks[o.ordinality], CASE WHEN o.seq < 0 THEN seqs[-o.seq] ELSE o.seq END,
-        o.position, o.attempt, o.own_stdout, o.own_stderr, o.all_stdout, o.all_stderr,
-        o.end_stdout, o.end_stderr, o.stdout, o.stderr, o.first, o.ends, o.began_us, o.ended_us,
-        o.size, o.data
-      FROM unnest(output) WITH ORDINALITY AS o;
+    IF cardinality(output) > 0 THEN
+      INSERT INTO wfx.workflow_output (chunk, seq, position, attempt, own_stdout, own_stderr,
+          all_stdout, all_stderr, end_stdout, end_stderr, stdout, stderr, first, ends, began_us,
+          ended_us, size, data)
+        SELECT chunks[o.ordinality], CASE WHEN o.seq < 0 THEN seqs[-o.seq] ELSE o.seq END,
+          o.position, o.attempt, o.own_stdout, o.own_stderr, o.all_stdout, o.all_stderr,
+          o.end_stdout, o.end_stderr, o.stdout, o.stderr, o.first, o.ends, o.began_us, o.ended_us,
+          o.size, o.data
+        FROM unnest(output) WITH ORDINALITY AS o;
+    END IF;
   END IF;
 END $$;
 

@@ -93,7 +93,7 @@ fn one_deletion_takes_no_more_output_than_it_may() {
     let fill = "INSERT INTO wfx.workflow_output (seq, position, attempt, own_stdout, own_stderr,
            all_stdout, all_stderr, end_stdout, end_stderr, stdout, stderr, first, ends, began_us,
            ended_us, size, data)
-         SELECT e.seq, 0, 1, 0, 0, 0, 0, n, 0, 1, 0, n - 1, n, 0, 0,
+         SELECT e.seq, 0, 1, 0, 0, 0, 0, n, 0, 1, 0, n - 1, n, 4000000000000000, 4000000000000000,
            CASE e.execution_id WHEN 'e4' THEN 1048576 ELSE 3145728 END, 'x'
          FROM wfx.workflow_executions AS e, generate_series(1, 20) AS n
          WHERE n = 1 OR e.execution_id = 'e4'";
