@@ -30,7 +30,10 @@ fn link_at_fixed_address() {
     // There the linker is told already what kind of program it makes.
     let is_static =
         of("CARGO_CFG_TARGET_FEATURE").split(',').any(|feature| feature == "crt-static");
-    let is_wanted = is_gnu && !is_static && env::var_os("CARGO_FEATURE_PIE").is_none();
+    // So does whoever builds packages for a distribution.
+    let flags = of("CARGO_ENCODED_RUSTFLAGS");
+    let is_decided = is_static || flags.contains("relocation-model") || flags.contains("-pie");
+    let is_wanted = is_gnu && !is_decided && env::var_os("CARGO_FEATURE_PIE").is_none();
     if is_wanted && of("PROFILE") == "release" {
         println!("cargo::rustc-link-arg-bin=wfx=-no-pie");
     }

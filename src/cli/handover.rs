@@ -73,7 +73,10 @@ fn own_program() -> PathBuf {
 #[cfg(target_os = "linux")]
 fn in_memory(secrets: &[(OsString, OsString)]) -> std::io::Result<File> {
     use rustix::fs::{MemfdFlags, memfd_create};
-    let mut file = File::from(memfd_create(NAME, MemfdFlags::empty())?);
+    // Some systems make only files that nobody executes, and older ones do not know these.
+    let made = memfd_create(NAME, MemfdFlags::NOEXEC_SEAL)
+        .or_else(|_| memfd_create(NAME, MemfdFlags::empty()))?;
+    let mut file = File::from(made);
     for (name, value) in secrets {
         file.write_all(&[name.as_bytes(), b"=", value.as_bytes(), b"\0"].concat())?;
     }

@@ -33,8 +33,8 @@ const SECRETS_MAX: usize = 10_000;
 const BYTES_MAX: usize = 256 * 1024;
 /// How many encodings on top of one another are undone.
 const ENCODINGS_MAX: usize = 2;
-/// The most bytes in which encodings write one: `\\u0041`, `&#x0041;`.
-const ENCODED_MAX: usize = 8;
+/// The most bytes in which encodings write one, also two on top of one another: `&amp;#x0041;`.
+const ENCODED_MAX: usize = 12;
 /// How much of a text that may begin in the middle of a secret is not shown at least, bytes.
 const LEAD_MIN: usize = 512;
 

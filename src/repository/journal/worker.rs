@@ -105,6 +105,8 @@ pub(crate) struct Worker<B> {
     prune_error: Option<StoreError>,
     /// Retention deletes beside what is written.
     is_retaining: bool,
+    /// When that failed last.
+    beside_failed_at: Option<Instant>,
     /// Free space is to go back to the file system.
     give_back: bool,
     cancels: Option<cancel::Watch>,
@@ -155,6 +157,7 @@ impl<B: Backend> Worker<B> {
             prune_more: false,
             prune_error: None,
             is_retaining: false,
+            beside_failed_at: None,
             give_back: false,
             cancels: None,
             waiters: Waiters::default(),

@@ -463,6 +463,8 @@ impl Driver for PostgresDriver {
 
 impl Drop for PostgresDriver {
     fn drop(&mut self) {
+        // It holds the row of the token; what came of it nobody waits for any more.
+        let _ = self.pruner.end();
         // The counts of this process become part of the common ones, and its token ends.
         let leave = "BEGIN; SELECT wfx.leave(current_setting('wfx.slot')::bigint); \
              DELETE FROM wfx.commits WHERE token = current_setting('wfx.slot')::bigint; COMMIT";

@@ -7,8 +7,9 @@ use super::address::Address;
 use crate::repository::sql::client::{Client, Sent};
 use crate::repository::sql::{self, Row};
 
-/// How long the connection may take.
+/// How long the connection may take, and each answer: nothing is stored while it is waited for.
 const CONNECTING: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(2);
 /// The call: the token of the process, the number of the call, and how many are kept.
 const CALL: &str = "SELECT more FROM prune_v2(?1, ?2, ?3)";
 
@@ -32,7 +33,7 @@ impl Pruner {
     ) -> sql::Result<()> {
         let client = match self.client.take().filter(|client| !client.is_closed()) {
             Some(client) => client,
-            None => address.connect(setup, CONNECTING, None)?,
+            None => address.connect(setup, CONNECTING, Some(PATIENCE))?,
         };
         let client = self.client.insert(client);
         let call = client.prepare(CALL)?;

@@ -1,6 +1,6 @@
 //! Connections that read. No transaction outlives its query.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -55,6 +55,8 @@ pub(crate) struct PostgresSource {
     client: RefCell<Client>,
     number: NonZeroU32,
     seen: RefCell<Seen>,
+    /// How often the connection was replaced.
+    reconnections: Cell<u32>,
 }
 
 /// What is read together.
@@ -73,7 +75,8 @@ impl PostgresSource {
         open::check_readable(&client, address)?;
         let number = open::number(&client, address)?;
         let client = RefCell::new(client);
-        Ok(Self { address: address.clone(), client, number, seen: RefCell::default() })
+        let (seen, reconnections) = (RefCell::default(), Cell::default());
+        Ok(Self { address: address.clone(), client, number, seen, reconnections })
     }
 
     pub(crate) fn judge(&self) -> Judge {
@@ -89,10 +92,12 @@ impl PostgresSource {
     pub(crate) fn data_version(&self) -> Result<i64, StoreError> {
         let Seen { snapshot, version, is_steady } = self.seen.take();
         if let (true, Some(_), Some(version)) = (is_steady, &snapshot, version) {
+            let reconnections = self.reconnections.get();
             let now: Option<String> = self.attempt(Reads::Once, |connection| {
                 connection.prepare_cached(SNAPSHOT)?.query_row([], |row| row.get(0))
             })?;
-            if now == snapshot {
+            // Another run of the server may name another state alike.
+            if now == snapshot && reconnections == self.reconnections.get() {
                 self.seen.replace(Seen { snapshot, version: Some(version), is_steady });
                 return Ok(version);
             }
@@ -136,6 +141,7 @@ impl PostgresSource {
                 let client = open::connect(&self.address, open::SETUP, CONNECTING, Some(PATIENCE))?;
                 open::check_readable(&client, &self.address)?;
                 self.client.replace(client);
+                self.reconnections.set(self.reconnections.get().wrapping_add(1));
             }
             let client = self.client.borrow();
             let answer = match reads {

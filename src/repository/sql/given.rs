@@ -121,7 +121,7 @@ fn put_field(
         ToSqlOutput::Borrowed(value) => *value,
         ToSqlOutput::Owned(value) => ValueRef::from(value),
         // Nothing of wfx is given as anything else.
-        _ => ValueRef::Null,
+        _ => return Err("a value is of a kind that is not stored".into()),
     };
     out.extend_from_slice(&ty.oid().to_be_bytes());
     let at = out.len();

@@ -1,10 +1,15 @@
 //! What retention deletes beside commits, and free space that goes back to the file system.
 
+use std::time::Duration;
+
 use super::{LOCK_PATIENCE, WORTH_DELETING, Worker};
 use crate::base::clock;
 use crate::base::timestamp::Timestamp;
 use crate::repository::error::StoreError;
 use crate::repository::journal::backend::Backend;
+
+/// After a failure to delete beside what is written, that is not tried for so long.
+const BESIDE_AGAIN: Duration = Duration::from_secs(5);
 
 impl<B: Backend> Worker<B> {
     /// Deletes what retention asks for, inside the transaction under way; with `now`, also what is
@@ -22,7 +27,7 @@ impl<B: Backend> Worker<B> {
             return;
         }
         self.unpruned += completed;
-        // Where batches are not written statement by statement, nothing is deleted in between.
+        // A batch that is one exchange with the database has no room for deletions.
         if self.backend.writes_at_once()
             && self.unpruned >= WORTH_DELETING
             && self.prune_error.is_none()
@@ -35,9 +40,17 @@ impl<B: Backend> Worker<B> {
     /// is tried again later.
     pub(super) fn tidy(&mut self) {
         let pruning = self.prune_more;
-        let done = match pruning && (self.is_retaining || self.may_retain_beside()) {
-            true => self.prune_beside(),
-            false => self.tidy_in_transaction(),
+        let is_beside = pruning && (self.is_retaining || self.may_retain_beside());
+        let beside = if is_beside { self.prune_beside() } else { Ok(false) };
+        let done = match beside {
+            Ok(true) => Ok(()),
+            Ok(false) => self.tidy_in_transaction(),
+            // What does not work beside may work in between.
+            Err(_) => {
+                self.beside_failed_at = Some(clock::monotonic());
+                self.prune_more = true;
+                self.tidy_in_transaction()
+            }
         };
         match done {
             Ok(()) => self.prune_error = None,
@@ -55,6 +68,7 @@ impl<B: Backend> Worker<B> {
             && !self.has_policies
             && self.backend.writes_at_once()
             && !self.queue.is_closed()
+            && self.beside_failed_at.is_none_or(|at| at.elapsed() >= BESIDE_AGAIN)
     }
 
     fn tidy_in_transaction(&mut self) -> Result<(), StoreError> {
@@ -75,25 +89,22 @@ impl<B: Backend> Worker<B> {
     }
 
     /// Looks what came of the last deletion, which went on beside what was written since, and begins
-    /// the next one where there is something to delete.
-    fn prune_beside(&mut self) -> Result<(), StoreError> {
-        self.may_begin()?;
+    /// the next one where there is something to delete. `false`: what is left is to be deleted otherwise.
+    fn prune_beside(&mut self) -> Result<bool, B::Error> {
         let was_retaining = std::mem::take(&mut self.is_retaining);
-        let ended = if was_retaining { self.backend.end_retaining() } else { Ok(false) };
-        let more = ended.map_err(|error| self.backend.explain("prune", &error))?;
-        let keep = self.retention.filter(|_| self.may_retain_beside());
+        let more = if was_retaining { self.backend.end_retaining()? } else { false };
+        let keep = self.retention.filter(|_| self.may_retain_beside() && self.may_begin().is_ok());
         let Some(keep) = keep else {
             self.prune_more = more || self.unpruned > 0;
-            return Ok(());
+            return Ok(!self.prune_more);
         };
         if more || self.unpruned > 0 || !was_retaining {
-            let begun = self.backend.begin_retaining(keep);
-            begun.map_err(|error| self.backend.explain("prune", &error))?;
+            self.backend.begin_retaining(keep)?;
             self.is_retaining = true;
             self.unpruned = 0;
         }
         self.prune_more = more;
-        Ok(())
+        Ok(true)
     }
 
     /// Leaves what is left over to whoever opens the database next.

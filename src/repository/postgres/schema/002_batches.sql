@@ -1,10 +1,12 @@
 -- Version 2: a batch takes fewer statements of the server, and what retention deletes one call.
 
+SET LOCAL search_path = wfx;
+
 -- As write_v1, but for what the process knows of the lists and says: how many of `created` have ended
 -- (`ended`), whether anything else does (`ends`), whether a start defines the retention of its workflow
 -- (`defines`), and whether a step is reused of which the number is to be looked up (`reuses`).
--- Executions go where they belong and are counted here, which costs less than what the triggers of all
--- executions look for; and what comes of nearly every call is one statement.
+-- Executions are inserted into the partition that they belong to, so that no trigger of the parent runs,
+-- and are counted here: that is cheaper. What comes of nearly every call is one statement.
 CREATE FUNCTION write_v2(
   me bigint, number bigint, last bigint, ended bigint, ends boolean, defines boolean,
   reuses boolean, created created_v1[], steps created_step_v1[],
@@ -35,6 +37,8 @@ BEGIN
   END IF;
   IF counts_apart THEN
     PERFORM pg_advisory_xact_lock(2003204097);
+    -- Whoever waits for the right to decide reads the retention once he has it.
+    has_retention := EXISTS (SELECT 1 FROM wfx.workflow_retention);
   END IF;
   IF has_retention THEN
     retained := ARRAY(SELECT workflow_id FROM wfx.workflow_retention
@@ -210,7 +214,9 @@ AS $$
 DECLARE
   most CONSTANT bigint := 8388608;
   ended bigint[] := ARRAY(SELECT seq FROM wfx.executions_done WHERE seq = ANY (chosen) ORDER BY seq);
-  fitting bigint[];
+  fitting bigint[] := '{}';
+  bytes bigint := 0;
+  one bigint;
   lows bigint[];
   highs bigint[];
 BEGIN
@@ -221,20 +227,21 @@ BEGIN
   END IF;
 
   IF EXISTS (SELECT 1 FROM wfx.workflow_output WHERE seq = ANY (ended)) THEN
-    fitting := ARRAY(
-      SELECT seq FROM (
-        SELECT e.seq, sum((SELECT coalesce(sum(greatest(o.size, 4096)), 0)
-          FROM wfx.workflow_output AS o WHERE o.seq = e.seq)) OVER (ORDER BY e.seq) AS bytes
-        FROM unnest(ended) AS e (seq)
-      ) AS sizes WHERE bytes <= most ORDER BY seq
-    );
+    -- No more chunks are looked at than can fit.
+    FOREACH one IN ARRAY ended LOOP
+      bytes := bytes + (SELECT coalesce(sum(greatest(size, 4096)), 0) FROM (
+        SELECT size FROM wfx.workflow_output WHERE seq = one LIMIT 2049) AS some);
+      EXIT WHEN bytes > most;
+      fitting := fitting || one;
+    END LOOP;
     has_rest := cardinality(fitting) < cardinality(ended);
     IF cardinality(fitting) = 0 THEN
       DELETE FROM wfx.workflow_output WHERE chunk IN (
         SELECT chunk FROM (
-          SELECT chunk, sum(greatest(size, 4096)) OVER (ORDER BY ends, chunk) AS bytes
-          FROM wfx.workflow_output WHERE seq = ended[1]
-        ) AS sizes WHERE bytes <= most
+          SELECT chunk, sum(greatest(size, 4096)) OVER (ORDER BY ends, chunk) AS total
+          FROM (SELECT chunk, size, ends FROM wfx.workflow_output WHERE seq = ended[1]
+            ORDER BY ends, chunk LIMIT 2048) AS first_ones
+        ) AS sizes WHERE total <= most
       );
       RETURN;
     END IF;
@@ -294,12 +301,17 @@ BEGIN
     RAISE EXCEPTION 'this process was declared dead' USING ERRCODE = 'WFX01';
   END IF;
   PERFORM pg_advisory_xact_lock(2003204097);
+  executions := 0;
+  more := false;
+  -- First it has to be known of each execution what applies to it (`policies::move_some`): of the
+  -- retention of a workflow this process may not know yet.
+  IF EXISTS (SELECT 1 FROM wfx.workflow_retention WHERE moving IS NOT NULL) THEN
+    RETURN;
+  END IF;
   excess := (SELECT coalesce(sum(c.executions), 0) FROM wfx.workflow_execution_counts AS c
       WHERE status NOT IN ('pending', 'running'))
     - (SELECT coalesce(sum(finished), 0) FROM wfx.workflow_pinned_counts)
     - (SELECT coalesce(sum(finished), 0) FROM wfx.workflow_retention) - keep;
-  executions := 0;
-  more := false;
   IF excess <= 0 THEN
     RETURN;
   END IF;
@@ -321,6 +333,8 @@ END $$;
 CREATE OR REPLACE FUNCTION leave(gone bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   DELETE FROM wfx.fence WHERE token = gone;
+  -- Nobody asks what became of these.
+  DELETE FROM wfx.commits AS c WHERE c.token = gone AND c.number < 0;
   UPDATE wfx.workflow_execution_counts SET slot = 0, added = DEFAULT WHERE slot IN (gone, -gone);
   UPDATE wfx.workflow_output_usage SET id = 0, added = DEFAULT WHERE id IN (gone, -gone);
   PERFORM wfx.fold(0, 0, 0);

@@ -82,6 +82,30 @@ fn a_reader_notices_what_is_deleted_beside_what_is_written() {
     writer.close().unwrap();
 }
 
+/// Another process may have stored the retention of a workflow a moment ago, which says otherwise.
+#[test]
+fn nothing_is_deleted_before_it_is_known_what_is_kept() {
+    let place = Place::new();
+    let writer = place.open();
+    for number in 0..3 {
+        store(&writer, &format!("e{number}"), ExecutionStatus::Success, 1);
+    }
+    let prune = |number: u32| {
+        let call = "SELECT executions, more FROM wfx.prune_v2((SELECT max(token) FROM wfx.fence)";
+        sql(&place, &format!("{call}, {number}, 1)"))
+    };
+    let workflow = sql(&place, "SELECT min(workflow_id) FROM wfx.workflow_executions");
+    let set = "INSERT INTO wfx.workflow_retention (workflow_id, keep, moving) VALUES";
+    sql(&place, &format!("{set} ('{workflow}', 50, 0)"));
+    assert_eq!(prune(1), "0|f");
+    sql(&place, "DELETE FROM wfx.workflow_retention");
+    assert_eq!(prune(2), "2|f");
+    // One that was declared dead deletes nothing.
+    sql(&place, "DELETE FROM wfx.fence");
+    let refused = Server::shared().sql(&place.name, "SELECT wfx.prune_v2(1, 3, 0)").unwrap_err();
+    assert!(refused.contains("declared dead"), "{refused}");
+}
+
 #[test]
 fn one_deletion_takes_no_more_output_than_it_may() {
     let place = Place::new();
