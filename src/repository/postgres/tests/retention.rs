@@ -91,8 +91,8 @@ fn nothing_is_deleted_before_it_is_known_what_is_kept() {
         store(&writer, &format!("e{number}"), ExecutionStatus::Success, 1);
     }
     let prune = |number: u32| {
-        let call = "SELECT executions, more FROM wfx.prune_v2((SELECT max(token) FROM wfx.fence)";
-        sql(&place, &format!("{call}, {number}, 1)"))
+        let me = "(SELECT max(token) FROM wfx.fence)";
+        sql(&place, &format!("SELECT executions, more FROM wfx.prune_v2({me}, {number}, 1)"))
     };
     let workflow = sql(&place, "SELECT min(workflow_id) FROM wfx.workflow_executions");
     let set = "INSERT INTO wfx.workflow_retention (workflow_id, keep, moving) VALUES";
@@ -102,8 +102,7 @@ fn nothing_is_deleted_before_it_is_known_what_is_kept() {
     assert_eq!(prune(2), "2|f");
     // One that was declared dead deletes nothing.
     sql(&place, "DELETE FROM wfx.fence");
-    let refused = Server::shared().sql(&place.name, "SELECT wfx.prune_v2(1, 3, 0)").unwrap_err();
-    assert!(refused.contains("declared dead"), "{refused}");
+    assert_eq!(Server::shared().sql(&place.name, "SELECT wfx.prune_v2(1, 3, 0)"), None);
 }
 
 #[test]
