@@ -96,8 +96,9 @@ fn take(number: &OsStr) -> std::io::Result<Vec<(OsString, OsString)>> {
     };
     let path = format!("/proc/self/fd/{number}");
     let target = std::fs::read_link(&path).unwrap_or_default();
-    let prefix = format!("/memfd:{NAME}");
-    if number <= 2 || !target.as_os_str().as_bytes().starts_with(prefix.as_bytes()) {
+    // The kernel says that it has no name in any folder.
+    let expected = format!("/memfd:{NAME} (deleted)");
+    if number <= 2 || target.as_os_str().as_bytes() != expected.as_bytes() {
         return Ok(Vec::new());
     }
     let mut text = Vec::new();

@@ -28,7 +28,8 @@ use crate::engine::work::children;
 use crate::engine::work::detach;
 use crate::engine::work::parallelism::Parallelism;
 use crate::engine::work::scratch::Scratch;
-use crate::notify::courier::{self, Delivery, Unobserved as UnobservedDelivery};
+use crate::notify::courier::{self, Delivery, DeliveryObserver};
+use crate::repository::notifications::NotificationState;
 use crate::repository::ownership::{Owner, OwnerKind};
 use crate::repository::{Opening, Reader, StoreAddress, Writer, WriterOptions};
 use crate::repository::{Retention, StoreError, StoreErrorKind, TakenOver};
@@ -38,6 +39,21 @@ use crate::system::process_table;
 use crate::terminal::Ui;
 use crate::workflow::environment;
 use crate::workflow::report::Unobserved;
+
+/// Says which channel a notification is given up for.
+struct Warned(Ui);
+
+impl DeliveryObserver for Warned {
+    fn attempted(&self, _channel: &str, _is_accepted: bool) {}
+
+    fn ended(&self, channel: &str, state: NotificationState, _after: Duration) {
+        if state == NotificationState::GivenUp {
+            self.0.warning(&format!(
+                "a notification to the channel `{channel}` was given up: `wfx notify history` says why"
+            ));
+        }
+    }
+}
 
 /// How long notifications of what was run here may take.
 const NOTIFY_TIME: Duration = Duration::from_secs(10);
@@ -191,7 +207,7 @@ impl Session {
             let delivery = Delivery {
                 writer: Arc::clone(&self.writer),
                 owner: self.owner.id().to_owned(),
-                observer: Arc::new(UnobservedDelivery),
+                observer: Arc::new(Warned(self.ui.clone())),
                 last_output: channels.last_output(database),
             };
             let rows: Vec<_> = rows.into_iter().filter(|(_, name)| channels.has(name)).collect();

@@ -103,7 +103,11 @@ impl LastOutput {
         let (database, mut mask) = (self.database.clone(), self.own.clone());
         let read = move || {
             let _permit = permit;
-            let read = read(&database, &wanted, &mut mask)?;
+            let read = read(&database, &wanted, &mut mask).map_err(|unknown| match unknown {
+                // It may name a file by what is secret.
+                Unknown::Because(why) => Unknown::Because(mask.apply(&why)),
+                Unknown::Deleted => Unknown::Deleted,
+            })?;
             Ok((wanted.error.as_ref().map(|error| mask.apply(error)), read))
         };
         match task::spawn_blocking(read).await {

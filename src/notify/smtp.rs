@@ -9,6 +9,8 @@ use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
+use tokio::runtime::Handle;
+use tokio::task;
 
 use super::attempt::{ATTEMPT_TIME, Failure};
 use super::channel::{Email, Encryption};
@@ -31,11 +33,20 @@ pub(super) async fn send(email: &Email, mail: &Mail) -> Result<(), Failure> {
     if let Some((user, password)) = &email.login {
         transport = transport.credentials(Credentials::new(user.clone(), password.0.clone()));
     }
-    transport.build().send(message).await.map(drop).map_err(|error| Failure {
-        is_final: error.is_permanent(),
-        wait: None,
-        why: reason(&error),
-    })
+    let transport = transport.build();
+    // lettre reads an answer from its beginning with each of its lines. One of very many lines occupies a
+    // thread for seconds: not one that has other things to do.
+    let runtime = Handle::current();
+    let sent = task::spawn_blocking(move || runtime.block_on(transport.send(message)));
+    match sent.await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => {
+            let (why, is_final) = (reason(&error), error.is_permanent());
+            Err(Failure { why, wait: None, is_final })
+        }
+        Err(fault) if fault.is_panic() => std::panic::resume_unwind(fault.into_panic()),
+        Err(_) => Err(Failure::passing("wfx ended".to_owned())),
+    }
 }
 
 /// The innermost cause, on one line: a server decides what it says.

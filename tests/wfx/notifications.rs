@@ -192,6 +192,58 @@ fn nobody_hears_of_the_end_of_what_nobody_heard_of() {
     assert!(receiver.rest().is_empty());
 }
 
+/// A receiver that refuses, such as one whose address was mistyped, hides no later failure.
+#[test]
+fn what_was_given_up_is_told_with_the_next_failure() {
+    let receiver = Receiver::start(&["404 Not Found"]);
+    let place = place_with(&receiver, "");
+    let file = place.write("fails.yaml", FAILS);
+    let ran = Ran::of(place.wfx(["exec", "--quiet"]).arg(&file));
+    let given_up = "a notification to the channel `ops` was given up: `wfx notify history`";
+    assert!(ran.stderr.contains(given_up), "{ran:?}");
+    assert_eq!(event(&receiver.next()), "failed");
+    for _ in 0..2 {
+        let ran = Ran::of(place.wfx(["exec", "--quiet"]).arg(&file));
+        assert!(!ran.stderr.contains("given up"), "{ran:?}");
+    }
+    let second = receiver.next().json();
+    assert_eq!((&second["type"], &second["data"]["in_a_row"]), (&json!("failed"), &json!(2)));
+    assert_eq!(Ran::of(place.wfx(["exec", "-p", "code=0"]).arg(&file)).code, Some(0));
+    // Somebody knows of it since: the third failure was none of its own, and its end is told.
+    assert_eq!(event(&receiver.next()), "recovered");
+    assert!(receiver.rest().is_empty());
+}
+
+/// Each line of an answer makes the client read all of them again.
+#[test]
+fn a_mail_server_with_an_endless_greeting_delays_no_other_channel() {
+    use std::io::Write;
+    let greets = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = greets.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in greets.incoming().map_while(Result::ok) {
+            // Until nobody reads any more.
+            while stream.write_all(&b"220-\r\n".repeat(1_000)).is_ok() {}
+        }
+    });
+    let receiver = Receiver::start(&[]);
+    let place = place_with(
+        &receiver,
+        &format!(
+            "[notify.bad]\ntype = \"email\"\nsmtp = \"smtp://{address}?tls=none\"\n\
+             from = \"wfx@example.com\"\nto = [\"ops@example.com\"]\n"
+        ),
+    );
+    let ran = place.run(["notify", "test", "--format", "json"]);
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    let tested = ran.json()["tested"].as_array().unwrap().clone();
+    let accepted = |name: &str| {
+        let found = tested.iter().find(|it| it["channel"] == name).unwrap();
+        found["accepted"].as_bool().unwrap()
+    };
+    assert_eq!((accepted("ops"), accepted("bad")), (true, false), "{ran:?}");
+}
+
 #[test]
 fn a_temporary_failure_is_tried_again_under_the_same_id() {
     let receiver = Receiver::start(&[

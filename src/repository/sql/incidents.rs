@@ -50,7 +50,10 @@ fn record_one(
     let kind = event.occurrence.kind();
     let stored = match event.occurrence {
         Occurrence::Once(_) => None,
-        _ => open_incident(connection, subject, kind)?,
+        occurrence => {
+            let happens_again = matches!(occurrence, Occurrence::Opened(_));
+            open_incident(connection, subject, kind, happens_again)?
+        }
     };
     let execution_id = execution.map(|(id, _)| id);
     if let (Some(stored), Some(id)) = (&stored, execution_id)
@@ -165,10 +168,13 @@ fn record_one(
     Ok(())
 }
 
+/// The open incident. Where what it is about `happens_again`, channels count as notified only if they may
+/// have accepted something about it.
 fn open_incident(
     connection: Connection<'_>,
     subject: &str,
     kind: EventKind,
+    happens_again: bool,
 ) -> sql::Result<Option<Stored>> {
     let found = connection
         .prepare_cached(
@@ -186,9 +192,17 @@ fn open_incident(
         .optional()?;
     let Some(mut stored) = found else { return Ok(None) };
     let mut statement = connection.prepare_cached(
-        "SELECT channel, remind_at FROM workflow_incident_channels WHERE incident_id = ?1",
+        "SELECT channel, remind_at FROM workflow_incident_channels AS c
+         WHERE incident_id = ?1 AND NOT (?3 AND
+           EXISTS (SELECT 1 FROM workflow_notifications AS n
+             WHERE n.thread = ?2 AND n.channel = c.channel AND n.incident_id = c.incident_id
+               AND n.state = 'given_up')
+           AND NOT EXISTS (SELECT 1 FROM workflow_notifications AS n
+             WHERE n.thread = ?2 AND n.channel = c.channel AND n.incident_id = c.incident_id
+               AND n.state IN ('pending', 'accepted')))",
     )?;
-    let mut rows = statement.query([stored.id])?;
+    let thread = format!("{subject}/{}", kind.as_str());
+    let mut rows = statement.query(params![stored.id, thread, happens_again])?;
     while let Some(row) = rows.next()? {
         let remind_at = row.get::<_, Option<Text<Timestamp>>>(1)?.map(|text| text.0);
         stored.incident.notified.insert(row.get(0)?, remind_at);

@@ -90,8 +90,9 @@ fn doctor_finds_what_is_wrong_with_a_server() {
     server.sql("ALTER ROLE wfx SET synchronous_commit = off");
     assert_found(&doctor(1), "durability", "problem", "synchronous_commit is off");
     server.sql("ALTER ROLE wfx RESET synchronous_commit");
-    place.write("config.toml", "wfx_durability = \"normal\"\n");
-    let relaxed = server.run(&place, &["doctor", "--format", "json", "--config", "config.toml"], 1);
+    place.write("relaxed.toml", "wfx_durability = \"normal\"\n");
+    let relaxed =
+        server.run(&place, &["doctor", "--format", "json", "--config", "relaxed.toml"], 1);
     assert_found(&relaxed, "durability", "problem", "does not wait for the disk");
     server.sql("ALTER ROLE wfx SET default_transaction_read_only = on");
     assert_found(&doctor(1), "permissions", "problem", "default_transaction_read_only");

@@ -230,7 +230,7 @@ BEGIN
     -- No more chunks are looked at than can fit.
     FOREACH one IN ARRAY ended LOOP
       bytes := bytes + (SELECT coalesce(sum(greatest(size, 4096)), 0) FROM (
-        SELECT size FROM wfx.workflow_output WHERE seq = one LIMIT 2049) AS some);
+        SELECT size FROM wfx.workflow_output WHERE seq = one LIMIT 2049) AS beginning);
       EXIT WHEN bytes > most;
       fitting := fitting || one;
     END LOOP;
