@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind};
-use tokio::sync::{Notify as Wake, watch};
+use tokio::sync::Notify as Wake;
 use tokio::task::JoinHandle;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
@@ -17,11 +17,12 @@ use super::listening::{Listening, listen};
 use super::notifying;
 use super::recovery::{recover_again_and_again, settle_dead_holders};
 use super::scheduling::{Pulse, run_schedules};
+use super::server_watch::ServerWatch;
 use super::succession::lead::Lead;
 use super::succession::old_process::{Launcher, Outcome, Successor};
 use super::succession::older::Older;
 use super::succession::successor::HandedOver;
-use super::{EarlyReloads, Options, descriptors, server_watch, service_manager};
+use super::{EarlyReloads, Options, descriptors, service_manager};
 use crate::base::clock::{self, Clock};
 use crate::base::exit::Exit;
 use crate::engine::context::{EngineContext, Unstored};
@@ -45,8 +46,8 @@ use crate::notify::alerts::AlertNotifier;
 use crate::notify::courier::{Couriers, Delivery};
 use crate::operations::catalogue::Catalogue;
 use crate::repository::ownership::{Owner, OwnerKind};
-use crate::repository::{Catalogued, Health, Reader, Retention, ServerStatus, StoreAddress};
-use crate::repository::{Durability, StoreError, Writer, WriterOptions};
+use crate::repository::{Catalogued, Health, Reader, Retention, StoreAddress};
+use crate::repository::{StoreError, Writer, WriterOptions};
 use crate::slo::monitor::Monitor;
 use crate::system::{files, program};
 use crate::workflow::environment;
@@ -146,7 +147,6 @@ fn site(
 struct Daemon {
     options: Options,
     database: StoreAddress,
-    durability: Durability,
     owner: Arc<Owner>,
     supervisor: Arc<Supervisor>,
     writer: Arc<Writer>,
@@ -156,8 +156,7 @@ struct Daemon {
     /// A process of this service has ended, and may have left executions.
     left_behind: Arc<Wake>,
     pulse: Arc<Pulse>,
-    /// What is known of the server of the database.
-    server: watch::Sender<Option<ServerStatus>>,
+    server: ServerWatch,
     /// The outbox of notifications.
     delivery: Delivery,
     /// What takes alerts of service levels to channels.
@@ -176,9 +175,8 @@ impl Daemon {
         let metrics = Arc::new(metrics);
         let settings = &context.settings;
         let database = settings.database()?;
-        let durability = settings.durability()?;
         let store = WriterOptions {
-            durability,
+            durability: settings.durability()?,
             trusted_owner: settings.trusted_owner()?,
             retention: match settings.retention()? {
                 keep if settings.is_retention_set()? => Retention::Led(keep),
@@ -235,7 +233,7 @@ impl Daemon {
         let bounds =
             Bounds { executions: options.max_in_flight, memory_bytes: session::IN_FLIGHT_BYTES };
         let supervisor = Arc::new(Supervisor::new(engine_context, parallelism, bounds));
-        let server = watch::Sender::default();
+        let server = ServerWatch::new(&database, settings.durability()?);
         let resources = Arc::new(Resources {
             server: server.subscribe(),
             supervisor: Arc::clone(&supervisor),
@@ -258,7 +256,6 @@ impl Daemon {
         Ok(Self {
             options,
             database,
-            durability,
             owner,
             supervisor,
             writer,
@@ -450,8 +447,7 @@ impl Daemon {
             tracing::warn!(%error, "commits are told from the thread of the writer");
         });
         tokio::spawn(tell_of_store(Arc::clone(&self.writer)));
-        let (server, draining) = (&self.server, &self.resources.draining);
-        server_watch::start(&self.database, self.durability, server, draining);
+        self.server.start(&self.resources.draining);
         if self.options.workflows.is_some() {
             let tokens = (self.resources.draining.clone(), handed_over.clone());
             let (catalogue, writer) = (Arc::clone(&self.catalogue), Arc::clone(&self.writer));

@@ -12,15 +12,30 @@ use crate::repository::{Durability, Reader, ServerStatus, StoreAddress, StoreErr
 /// So often it is looked.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// Begins to look, where there is a server. `durability` is that of what this process writes.
-pub(super) fn start(
-    store: &StoreAddress,
+/// What is known of the server of the database.
+pub(super) struct ServerWatch {
+    store: StoreAddress,
+    /// That of what this process writes.
     durability: Durability,
-    found: &watch::Sender<Option<ServerStatus>>,
-    ends: &CancellationToken,
-) {
-    if store.file().is_none() {
-        tokio::spawn(watch(store.clone(), durability, found.clone(), ends.clone()));
+    found: watch::Sender<Option<ServerStatus>>,
+}
+
+impl ServerWatch {
+    pub(super) fn new(store: &StoreAddress, durability: Durability) -> Self {
+        Self { store: store.clone(), durability, found: watch::Sender::default() }
+    }
+
+    /// Follows what is found.
+    pub(super) fn subscribe(&self) -> watch::Receiver<Option<ServerStatus>> {
+        self.found.subscribe()
+    }
+
+    /// Begins to look, where there is a server.
+    pub(super) fn start(&self, ends: &CancellationToken) {
+        if self.store.file().is_none() {
+            let found = self.found.clone();
+            tokio::spawn(watch(self.store.clone(), self.durability, found, ends.clone()));
+        }
     }
 }
 
