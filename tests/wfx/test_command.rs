@@ -19,7 +19,7 @@ case $1 in
     ;;
 esac
 "#;
-const DPKG_DEB: &str = "#!/bin/sh\nexec tar -c -C \"$PACKAGE\" ./usr/bin/promtool\n";
+const DPKG_DEB: &str = "#!/bin/sh\nexec tar -c -C \"$PACKAGE\" ./usr/bin\n";
 const CARGO: &str = "#!/bin/sh\necho \"cargo $* $(command -v promtool)\" >>\"$CALLS\"\n";
 
 fn program(place: &Place, name: &str, text: &str) {
@@ -42,6 +42,7 @@ fn run(place: &Place, install_status: &str) -> (Ran, String) {
         ("bin/cargo", CARGO),
         ("bin/id", "#!/bin/sh\necho 0\n"),
         ("package/usr/bin/promtool", "#!/bin/sh\n"),
+        ("package/usr/bin/prometheus", "#!/bin/sh\n"),
     ] {
         program(place, name, text);
     }
