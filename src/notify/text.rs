@@ -54,13 +54,16 @@ pub(crate) fn defuse(text: &str, characters: usize) -> String {
             break;
         }
         // `<!channel>`, `@here`, `#room`, `*bold*`, `_`, `~`, `` ` ``, `[text](link)`, `|table|`,
-        // `http://…`, `mailto:…`, `www.…`, `пример.рф`, `:emoji:`, `\\server\\share`
-        let is_in_word = before.is_alphanumeric() && next.is_alphanumeric();
+        // `http://…`, `mailto:…`, `www.…`, `пример.рф`, `i❤.ws`, `:emoji:`, `\\server\\share`
+        let may_be_of_host = |c: char| c.is_alphanumeric() || !c.is_ascii();
+        let is_in_word = may_be_of_host(before) && may_be_of_host(next);
         let interpreted = matches!(
             c,
             '<' | '@'
                 | '＠'
+                | '﹫'
                 | '#'
+                | '＃'
                 | '*'
                 | '_'
                 | '~'
@@ -70,6 +73,7 @@ pub(crate) fn defuse(text: &str, characters: usize) -> String {
                 | '|'
                 | '>'
                 | '。'
+                | '\u{2024}'
                 | '．'
                 | '｡'
         ) || (c == ':' && !before.is_whitespace() && !next.is_whitespace())
@@ -256,12 +260,13 @@ pub(crate) mod tests {
         let chars: Vec<char> = text.chars().collect();
         let next = |index: usize| chars.get(index + 1).copied();
         let special = |c: char| "<@#*_~`[]|>".contains(c);
+        let of_host = |c: char| c != BREAK && (c.is_alphanumeric() || !c.is_ascii());
         let loose = chars.iter().enumerate().any(|(index, c)| {
             special(*c) && next(index) != Some(BREAK)
                 || matches!(*c, '.' | '。' | '．' | '｡')
                     && index > 0
-                    && chars[index - 1].is_alphanumeric()
-                    && next(index).is_some_and(char::is_alphanumeric)
+                    && of_host(chars[index - 1])
+                    && next(index).is_some_and(of_host)
         });
         loose
             || text.contains("://")
@@ -271,7 +276,7 @@ pub(crate) mod tests {
             || text.contains(char::is_control)
     }
 
-    pub(crate) const HOSTILE: [&str; 11] = [
+    pub(crate) const HOSTILE: [&str; 12] = [
         "<!channel> <@U1> @here #general",
         "[click](http://evil.example) <http://evil.example|x>",
         "*bold* _it_ ~s~ `code` ```block``` > quote",
@@ -283,6 +288,7 @@ pub(crate) mod tests {
         "../../../etc/passwd\0\u{7}",
         "пример.рф 例え。jp a．com ＠here //evil.example/x",
         "\\\\evil\\share :smile: [x]: //evil",
+        "cafe\u{301}.com i❤.ws www.💩.la",
     ];
 
     #[test]
