@@ -20,9 +20,8 @@ fn main() {
     link_at_fixed_address();
 }
 
-/// Lets the program of a release be loaded at a fixed address. At any other, the loader rewrites some
-/// ten thousand addresses in it at each start, and copies the pages that they are in: a fifth of the
-/// time of a short `wfx exec`. Stack, heap and shared libraries are at random addresses as before. With
+/// Lets the program of a release be loaded at a fixed address. At any other, the loader rewrites tens of
+/// thousands of addresses in it at each start, and copies the pages that they are in. Stack, heap and shared libraries are at random addresses as before. With
 /// the feature `pie`, the program is as well.
 fn link_at_fixed_address() {
     let of = |name: &str| env::var(name).unwrap_or_default();

@@ -138,9 +138,7 @@ impl<T> Queue<T> {
         let mut state = self.lock();
         if state.is_idle() && !patience.is_zero() {
             state.asleep = true;
-            let waited = self
-                .wake
-                .wait_timeout_while(state, patience, |state: &mut State<T>| state.is_idle());
+            let waited = self.wake.wait_timeout_while(state, patience, |state| state.is_idle());
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
             state.asleep = false;
         }
